@@ -169,8 +169,17 @@ class House:
         lease = await self.jobs.lease(job_id, "main", 30, time.time())
         await self.events.append(job_id, "phase", time.time(), {"phase": "denoising"})
         await self.jobs.advance(job_id, lease.fence, Phase.DENOISING, time.time(), step, 4.0)
-        await self.events.append(job_id, "step", time.time(), {"step": step, "total_steps": 25, "eta_s": 4.0})
+        await self.step(job_id, step)
         return lease.fence
+
+    async def step(self, job_id: str, number: int) -> None:
+        """Tell of a step as a replica does: of as many as the job's plan has, like its record."""
+        told = {"step": number, "total_steps": await self.steps(job_id), "eta_s": 4.0}
+        await self.events.append(job_id, "step", time.time(), told)
+
+    async def steps(self, job_id: str) -> int:
+        """How many steps the job's plan has."""
+        return (await self.jobs.get(job_id)).plan.sampling.steps
 
     async def fail(self, job_id: str, failure: Failure) -> Job:
         """End an attempt at the job as a replica does that cannot make it."""

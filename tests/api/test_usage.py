@@ -93,7 +93,7 @@ async def test_what_cannot_be_asked_is_named(house: House) -> None:
 
 
 async def test_every_end_is_counted_once(house: House) -> None:
-    begun = label("day", time.time())
+    begun = label("day", house.service.now())
     async with house.client(headers=ACME) as client:
 
         async def made(**more: object) -> str:

@@ -245,7 +245,7 @@ async def test_typing_is_quick_with_two_hundred_cards_and_twenty_live_jobs(studi
         spent = await MainThread.of(page)
         for step in range(4, 8):
             for video in live:
-                await server.house.events.append(video, "step", 1.0, {"step": step, "total_steps": 25, "eta_s": 4.0})
+                await server.house.step(video, step)
         before = await spent.ms()
         found = await pressed(page, 20)
         own = (await spent.ms() - before) / 20

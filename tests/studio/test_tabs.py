@@ -39,10 +39,6 @@ async def streams(server: ServedHouse, count: int) -> None:
     await until(as_many)
 
 
-async def step(server: ServedHouse, video: str, number: int) -> None:
-    await server.house.events.append(video, "step", 1.0, {"step": number, "total_steps": 25, "eta_s": 4.0})
-
-
 async def heard(tab: Page, *steps: int) -> None:
     """Wait until the page was told of these, in this order and no others."""
     await holds(tab, "(wanted) => window.steps.join() === wanted", ",".join(map(str, steps)))
@@ -68,12 +64,12 @@ async def test_three_tabs_have_one_stream_and_all_hear_of_everything(studio: Ope
             await expect(card(tab, late)).to_be_visible()
         await server.house.run(late, step=5)
         for tab in tabs[:2]:
-            await expect(card(tab, late).locator(".state")).to_contain_text("step 5 of 25")
+            await expect(card(tab, late).locator(".state")).to_contain_text(f"step 5 of {await server.house.steps(late)}")
         await streams(server, 1)
         for tab in tabs:
             await tab.evaluate(HEARD)
         for number in (6, 7):
-            await step(server, late, number)
+            await server.house.step(late, number)
         for tab in tabs:
             await heard(tab, 6, 7)
         assert server.house.app.state.followers.count == 1
@@ -116,20 +112,20 @@ async def test_another_tab_goes_on_where_the_one_with_the_stream_ends(goes: Any,
         asking = await asks_for_events(page)
         video = await ask(server, "a red ball")
         await server.house.run(video, step=1)
-        await expect(card(page, video).locator(".state")).to_contain_text("step 1 of 25")
+        await expect(card(page, video).locator(".state")).to_contain_text(f"step 1 of {await server.house.steps(video)}")
         others = [await another_tab(page, server) for _ in range(2)]
         for tab in others:
             await expect(card(tab, video)).to_be_visible()
             await tab.evaluate(HEARD)
-        await step(server, video, 2)
+        await server.house.step(video, 2)
         for tab in others:
             await heard(tab, 2)
         await goes(page)
         for number in (3, 4):  # while nobody, or nobody who passes it on, has the stream
-            await step(server, video, number)
+            await server.house.step(video, number)
         for tab in others:
             await told(tab, "visibilitychange")  # somebody looks at it
-        await step(server, video, 5)
+        await server.house.step(video, 5)
         for tab in others:
             await heard(tab, 2, 3, 4, 5)
             assert await tab.evaluate("window.readies.every((whole) => whole)")  # nothing had to be looked up
