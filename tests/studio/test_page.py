@@ -33,6 +33,12 @@ def card(page: Page, video_id: str) -> Locator:
     return page.locator(f'article[data-id="{video_id}"]')
 
 
+async def shows_step(page: Page, server: ServedHouse, video: str, number: int) -> None:
+    """Wait until the video's card says so."""
+    steps = await server.house.steps(video)
+    await expect(card(page, video).locator(".state")).to_contain_text(f"step {number} of {steps}")
+
+
 async def streaming(server: ServedHouse) -> None:
     """Wait until the page has its stream."""
 
@@ -54,7 +60,7 @@ async def test_eight_running_jobs_move_over_one_connection(studio: Open) -> None
             await server.house.run(video, step=5)
             await server.house.events.append(video, "preview", 1.0, {"step": 5, "total_steps": 25, "image": PICTURE})
         for video in videos:
-            await expect(card(page, video).locator(".state")).to_contain_text(f"step 5 of {await server.house.steps(video)}")
+            await shows_step(page, server, video, 5)
             await expect(card(page, video).locator(".glimpse")).to_be_visible()
         for video in videos:
             job = await server.house.jobs.get(video)
@@ -86,8 +92,7 @@ async def test_the_page_goes_on_when_the_server_comes_back(told: int, studio: Op
         for video in (ends, new):
             await expect(card(page, video).locator('[data-act="save"]')).to_be_visible()
         await server.house.run(goes_on, step=7)
-        steps = await server.house.steps(goes_on)
-        await expect(card(page, goes_on).locator(".state")).to_contain_text(f"step 7 of {steps}")
+        await shows_step(page, server, goes_on, 7)
         await expect(page.locator("#trouble")).to_be_empty()
 
 

@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 from tests.api.house import House
 from tests.api.served import ServedHouse
 from tests.studio.conftest import PATIENCE_MS, Open, holds, listen, mp4
-from tests.studio.test_page import ask, card
+from tests.studio.test_page import ask, card, shows_step
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -64,7 +64,7 @@ async def test_three_tabs_have_one_stream_and_all_hear_of_everything(studio: Ope
             await expect(card(tab, late)).to_be_visible()
         await server.house.run(late, step=5)
         for tab in tabs[:2]:
-            await expect(card(tab, late).locator(".state")).to_contain_text(f"step 5 of {await server.house.steps(late)}")
+            await shows_step(tab, server, late, 5)
         await streams(server, 1)
         for tab in tabs:
             await tab.evaluate(HEARD)
@@ -112,7 +112,7 @@ async def test_another_tab_goes_on_where_the_one_with_the_stream_ends(goes: Any,
         asking = await asks_for_events(page)
         video = await ask(server, "a red ball")
         await server.house.run(video, step=1)
-        await expect(card(page, video).locator(".state")).to_contain_text(f"step 1 of {await server.house.steps(video)}")
+        await shows_step(page, server, video, 1)
         others = [await another_tab(page, server) for _ in range(2)]
         for tab in others:
             await expect(card(tab, video)).to_be_visible()
