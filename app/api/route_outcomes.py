@@ -106,6 +106,7 @@ OUTCOMES: Final[Mapping[str, tuple[Mapping[int, str], ...]]] = {
     "GET /v1/videos/{video_id}/events": (_VIDEO,),
     "GET /v1/videos/{video_id}/report": (_VIDEO,),
     "GET /v1/videos/{video_id}/request": (_VIDEO, {404: "model_not_found"}),
+    "GET /v1/videos/{video_id}/inputs/{number}": (_QUERY, _VIDEO, _FILE),
     "GET /v1/videos/{video_id}/feedback": (_VIDEO, {404: "feedback_not_found"}),
     "POST /v1/videos/{video_id}/feedback": (_BODY, _VIDEO, {409: "video_not_completed"}),
     "DELETE /api/optimization/feedback": (_QUERY, {400: "unknown_tier"}),

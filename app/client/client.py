@@ -95,9 +95,17 @@ class Kinoray(LoraCalls, MarkCalls, StoryboardCalls, OperatorCalls):
         return Video.parse(read_json(answer))
 
     async def asked(self, video_id: str) -> JsonObject:
-        """The request that makes a video again: `path`, `body`, and whether it would be `exact`ly the same."""
+        """The request that makes a video again: `path`, `body`, and whether it would be `exact`ly the same.
+
+        `fields` are all that it was asked for with, `inputs` the pictures and videos beside them, whose bytes `given`
+        has, and `extends` the video that it goes on from.
+        """
         answer = read_json(await self._transport.send("GET", _place(video_id, "/request")))
         return expect_mapping(answer, "answer")
+
+    async def given(self, video_id: str, number: int = 0) -> bytes:
+        """The bytes of a picture or a video that a video was made with: of its `inputs` the one at that place."""
+        return (await self._transport.send("GET", _place(video_id, f"/inputs/{number}"))).content
 
     async def report(self, video_id: str) -> VideoReport:
         """Where a video's time went so far: stages, waits, attempts, and the bottleneck in a sentence."""

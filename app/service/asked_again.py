@@ -1,19 +1,20 @@
-"""A job comes in; what has to be asked for so that its video comes again goes out, as short as that can be said."""
+"""A job comes in; what has to be asked for so that its video comes again goes out, and what it was given for it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Final
 
+from app.artifacts.store import ArtifactStore
 from app.cache.keys import plan_digest
-from app.errors import KinorayError, StoreUnavailable
+from app.errors import ArtifactLost, KinorayError, NotFound, StoreUnavailable
 from app.plan.catalogue import Catalogue
 from app.plan.likeness import request_like
 from app.service.lora_uploads import with_uploads
 from app.service.planning import plan_of
 from app.service.ports import Ports
 from app.settings import Settings
-from app.types import Caller, Job, Plan, VideoRequest
+from app.types import FIRST, IMAGE, Artifact, Caller, Job, Plan, PlannedInput, VideoRequest
 
 _USUAL: Final = (
     ("interpolate", "upscale"),
@@ -31,6 +32,23 @@ class AskedAgain:
 
     request: VideoRequest
     exact: bool
+
+
+def given_to(plan: Plan) -> tuple[PlannedInput, ...]:
+    """The pictures and videos that a plan is made with as they are stored, the picture that it begins with first."""
+    begins = () if plan.image is None else (PlannedInput(FIRST, IMAGE, plan.image),)
+    return (*begins, *plan.references)
+
+
+async def given(job: Job, number: int, artifacts: ArtifactStore) -> Artifact:
+    """One of those by its place among them, from 0. Raises NotFound (there are fewer), ArtifactLost."""
+    all_given = given_to(job.plan)
+    if number >= len(all_given):
+        raise NotFound(f"{job.id} was made with {len(all_given)} inputs, counted from 0.", code="content_gone")
+    artifact = all_given[number].artifact
+    if not await artifacts.exists(artifact):
+        raise ArtifactLost(f"Input {number} of {job.id} is no longer stored.")
+    return artifact
 
 
 async def asked_again(job: Job, caller: Caller, ports: Ports, settings: Settings, now: float) -> AskedAgain:

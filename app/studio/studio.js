@@ -4,7 +4,7 @@ import { act, make, trouble } from "./acts.js";
 import { call, forget, get, key, lasting } from "./api.js";
 import { setAdvanced, showAdvanced } from "./ask/advanced.js";
 import { analyse, latest } from "./ask/analysis.js";
-import { changed, draft, fill, onForm, pickTier, requests, TIERS, tooMany, withPicture } from "./ask/form.js";
+import { changed, draft, fill, onForm, pickTier, requests, TIERS, tooMany, withPictures } from "./ask/form.js";
 import { showGrid } from "./ask/grid.js";
 import { listenForPictures, picturePlace } from "./ask/picture.js";
 import { advise, pickStyles } from "./ask/styles.js";
@@ -67,7 +67,7 @@ let models = [];
 const picture = picturePlace($("picture-box"), { id: "picture", shape, changed: () => changed() });
 /** @type {ReturnType<import("./ask/others.js").otherPictures> | null} */
 let others = null; // the pictures beside that one, where a model takes any
-withPicture(() => (others ? others.wish(picture) : picture.wish()));
+withPictures(() => (others ? others.wish(picture) : picture.wish()), putPictures);
 
 function shape() {
   const model = models.find((each) => each.id === $("model").value) ?? models.find((each) => each.default) ?? models[0];
@@ -80,6 +80,22 @@ function fillModels() {
   pickModel();
 }
 
+/** @param {GivenInput[]} given what a video was made with @returns {Promise<number>} of how many there is no place */
+async function putPictures(given) {
+  const size = $("size").value;
+  await pickModel(); // which may bring back what was kept, and knows only the model's own sizes
+  fill({ size });
+  picture.clear();
+  others?.clear();
+  let left = 0;
+  for (const each of given) {
+    const free = each.kind === "image" && (each.role === "first" ? picture : others?.place(each));
+    if (!free || !free.takes()) left += 1;
+    else await free.take(await (await call(each.path)).blob(), { name: "", background: "keep", crop: "cover" });
+  }
+  return left;
+}
+
 function pickModel() {
   const model = models.find((each) => each.id === $("model").value) ?? models.find((each) => each.default) ?? models[0];
   if (!model) return;
@@ -89,9 +105,9 @@ function pickModel() {
   $("speculative-box").hidden = !model.drafts;
   $("seconds").max = String(model.max_seconds);
   $("picture-box").hidden = !models.some((each) => each.takes_image);
-  picture.enable(model.takes_image, model.id);
+  const enabled = picture.enable(model.takes_image, model.id);
   reshape();
-  showOthers(model);
+  return Promise.all([enabled, showOthers(model)]);
 }
 
 /** @param {Model} model */
@@ -99,7 +115,7 @@ async function showOthers(model) {
   if (!others && !model.inputs.some(({ role }) => role !== "first")) return;
   const { otherPictures } = await import("./ask/others.js");
   others ??= otherPictures($("pictures"), { shape, changed });
-  others.enable(model);
+  await others.enable(model);
 }
 
 function reshape() {

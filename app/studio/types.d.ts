@@ -90,6 +90,14 @@ interface Report {
   attempts: { number: number; resumed_from_step: number | null; batches: { steps: number; batch: number; packed?: { job: string | null }[] | null }[] }[];
 }
 
+interface GivenInput {
+  role: string;
+  kind: string;
+  frame: number | null;
+  strength: number;
+  path: string;
+}
+
 interface ModelInput {
   role: string;
   kinds: string[];

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from app.api.requests.fields import Fields
 from app.api.requests.spoken import spoken
@@ -14,7 +16,7 @@ from app.api.requests.video_request import video_request
 from app.cache.keys import plan_digest
 from app.errors import InvalidRequest
 from app.plan.likeness import request_like
-from app.types import RequestableLora
+from app.types import FIRST, LAST, InputRole, RequestableLora
 from tests.api.house import MODEL, House
 from tests.api.test_pictures import data_url, png
 from tests.api.test_styles import made
@@ -23,6 +25,7 @@ from tests.plan.test_likeness import asked as wished
 
 pytestmark = pytest.mark.anyio
 RED = "a red ball"
+TWO_PICTURES = replace(MODEL, takes_image=True, inputs=(InputRole(FIRST), InputRole(LAST, beside=FIRST)))
 SEES = replace(MODEL, takes_image=True, adapters=("ink",), loras=(RequestableLora("ink"),), step_caches=True)
 ASKED: tuple[dict[str, Any], ...] = (
     {},
@@ -85,9 +88,39 @@ async def test_of_a_video_with_a_picture_a_remix_is_told() -> None:
         request = await told(client, video)
         assert request["path"] == f"/v1/videos/{video['id']}/remix"
         assert (request["body"], request["exact"]) == ({"prompt": RED, "seed": 5}, True)
+        usual = {"quality_tier": "auto", "model": "shapes", "size": "64x64", "num_frames": 17, "fps": 8}
+        assert request["fields"] == request["body"] | usual
         again = (await client.post(request["path"], json=request["body"])).json()
         first, second = [(await house.jobs.get(each["id"])).plan for each in (video, again)]
     assert second.image == first.image is not None
+
+
+async def test_what_it_was_made_with_is_there_for_its_tenant_alone() -> None:
+    keys = {"ann": "a" * 32, "bob": "b" * 32}
+    house = House(models=(TWO_PICTURES,), api_keys=keys)
+    async with house.client(headers={"authorization": f"Bearer {keys['ann']}"}) as client:
+        roles = {"first": "red", "last": "blue"}
+        references = [{"image": data_url(png(colour)), "role": role} for role, colour in roles.items()]
+        asked = {"input_references": references}
+        video = (await client.post("/v1/videos", json={"prompt": RED} | asked)).json()
+        request = await told(client, video)
+        assert [(each["role"], each["kind"], each["content_type"]) for each in request["inputs"]] == [
+            *(("first", "image", "image/png"), ("last", "image", "image/png"))
+        ]
+        pictures = [(await client.get(each["url"])).content for each in request["inputs"]]
+        assert [Image.open(io.BytesIO(each)).getpixel((0, 0)) for each in pictures] == [(255, 0, 0), (0, 0, 255)]
+        assert [len(each) for each in pictures] == [each["size_bytes"] for each in request["inputs"]]
+        part = await client.get(request["inputs"][0]["url"], headers={"range": "bytes=0-3"})
+        assert (part.status_code, part.content) == (206, b"\x89PNG")
+        none = await client.get(f"/v1/videos/{video['id']}/inputs/2")
+        assert (none.status_code, none.json()["error"]["code"]) == (404, "content_gone")
+        bad = await client.get(f"/v1/videos/{video['id']}/inputs/-1")
+        assert (bad.status_code, bad.json()["error"]["param"]) == (400, "number")
+        others = await client.get(request["inputs"][0]["url"], headers={"authorization": f"Bearer {keys['bob']}"})
+        assert (others.status_code, others.json()["error"]["code"]) == (404, "video_not_found")
+        await house.artifacts.delete((await house.jobs.get(video["id"])).plan.inputs[0])
+        gone = await client.get(request["inputs"][0]["url"])
+        assert (gone.status_code, gone.json()["error"]["code"]) == (410, "artifact_lost")
 
 
 async def test_what_cannot_come_again_just_so_is_said(client: httpx.AsyncClient) -> None:

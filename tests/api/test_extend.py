@@ -110,6 +110,8 @@ async def test_an_extension_gets_its_frames_and_its_size_as_its_source_did(studi
     assert (longer["optimization"]["frames_made"], longer["optimization"]["fps_made"]) == (9, 8)
     await finish(house, longer["id"], clip(56, 9))
     assert frames_of(await content(client, longer), 128, 128).shape == (33, 128, 128, 3)
+    asked = (await client.get(f"/v1/videos/{longer['id']}/request")).json()
+    assert (asked["extends"], [each["role"] for each in asked["inputs"]]) == (source["id"], ["first"])
     refused = await client.post(f"/v1/videos/{source['id']}/extend", json={"prompt": RED, "upscale": 4})
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, "upscale")
 

@@ -73,6 +73,9 @@ async def test_a_file_is_sent_in_chunks_and_named_by_requests(kinoray: Kinoray, 
     assert (await house.jobs.get(video.id)).plan.image is not None
     await kinoray.uploads.delete(str(kept["id"]))
     assert await kinoray.uploads.list() == ()
+    asked: dict[str, Any] = dict(await kinoray.asked(video.id))
+    given = await kinoray.given(video.id)  # there when the upload is gone, too
+    assert ([each["size_bytes"] for each in asked["inputs"]], given[:4]) == ([len(given)], b"\x89PNG")
 
 
 async def test_it_goes_on_after_answers_that_were_lost(kinoray: Kinoray, file: Path) -> None:

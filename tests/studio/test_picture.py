@@ -15,9 +15,11 @@ from playwright.async_api import Page, Route, expect
 from app.types import FIRST, LAST, REFERENCE, InputRole, Job
 from tests.api.house import MODEL, House
 from tests.api.served import ServedHouse
+from tests.api.test_pictures import data_url
 from tests.studio.conftest import Open, holds, mp4
 from tests.studio.test_ask import jobs
 from tests.studio.test_looks import no_violation
+from tests.studio.test_page import ask, card
 from tests.video.subjects.drawn import scenes
 from tests.waiting import until
 
@@ -91,6 +93,7 @@ async def test_what_the_frame_holds_is_what_is_sent(by: str, studio: Open) -> No
         await page.select_option("#size", "64x64")
         await pick(page, picture())
         frame = page.get_by_role("button", name="The part that is taken")
+        await frame.hover()  # once nothing moves any more
         box = await frame.bounding_box()
         whole = await page.locator(".crop").bounding_box()
         assert box
@@ -320,3 +323,57 @@ async def test_what_the_chosen_model_takes_is_offered_and_sent_each_in_its_role(
         await expect(page.locator("article")).to_have_count(2)
         plain = next(job for job in await jobs(server.house) if job.plan.model == "shapes")
         assert (plain.plan.image, plain.plan.references) == (None, ())
+
+
+async def test_a_remix_has_the_pictures_of_its_video_and_no_others(studio: Open) -> None:
+    async with studio(House(models=(MODEL, ENDS), video=mp4())) as (page, server):
+        first, last, shown = ({"image": data_url(picture(side, side))} for side in (64, 96, 128))
+        references = [
+            first | {"role": "first"},
+            last | {"role": "last"},
+            {**shown, "role": "reference", "strength": 0.5},
+        ]
+        begun = await ask(server, "a red ball", model="ends", input_references=references, negative_prompt="blur")
+        plain = await ask(server, "a blue box")
+        for video in (begun, plain):
+            await server.house.complete(video)
+        await page.reload()
+        await page.click("#advanced summary")
+        await page.select_option("#model", "ends")
+        await give(page, "picture-reference-0", picture(32, 32))
+        await give(page, "picture-reference-1", picture(40, 40))
+        await card(page, begun).locator('[data-act="remix"]').click()
+        await expect(page.locator("#picture-seen .crop img")).to_be_visible()
+        await expect(page.locator("#picture-last-0-seen .crop img")).to_be_visible()
+        await expect(page.locator("#picture-reference-0-strength")).to_have_value("0.5")
+        await expect(page.locator("#picture-reference-1-seen .crop img")).to_have_count(0)
+        await expect(page.locator("#negative")).to_have_value("blur")
+        await expect(page.locator("#trouble")).to_be_empty()
+        await page.click("#make")
+        await expect(page.locator("article")).to_have_count(3)
+        again, first = [job.plan for job in await jobs(server.house) if job.plan.model == "ends"]
+        assert (again.image, again.references, again.sampling) == (first.image, first.references, first.sampling)
+        await card(page, plain).locator('[data-act="remix"]').click()
+        await expect(page.locator("#model")).to_have_value("shapes")
+        await page.click("#make")
+        await expect(page.locator("article")).to_have_count(4)
+        assert [job.plan.inputs for job in await jobs(server.house) if job.plan.model == "shapes"] == [(), ()]
+
+
+async def test_a_remix_says_what_the_form_has_no_place_for(studio: Open) -> None:
+    """A picture that is gone, and the other that a video goes on from."""
+    async with studio(house(), refused=True) as (page, server):
+        video = await ask(server, "a red ball", input_reference=data_url(picture(64, 64)))
+        await server.house.complete(video)
+        await server.house.artifacts.delete((await server.house.jobs.get(video)).plan.inputs[0])
+        await card(page, video).locator('[data-act="remix"]').click()
+        await expect(page.locator("#trouble")).to_contain_text("no longer stored")
+        await expect(page.locator("#prompt")).to_have_value("a red ball")
+        begun = await ask(server, "a blue box")
+        await server.house.complete(begun)
+        async with server.house.client() as client:
+            more = (await client.post(f"/v1/videos/{begun}/extend", json={"prompt": "it spins"})).json()["id"]
+        await server.house.complete(more)
+        await card(page, more).locator('[data-act="remix"]').click()
+        await expect(page.locator("#trouble")).to_contain_text("goes on where another video ends")
+        await expect(page.locator("#prompt")).to_have_value("it spins")

@@ -14,8 +14,15 @@ const FIELDS = ["prompt", "style", "priority", "model", "size", "seconds", "seed
 const listeners = [];
 
 let picture = () => ({});
-/** @param {() => Record<string, any>} wish what a request has of the picture */
-export const withPicture = (wish) => void (picture = wish);
+/** @type {(given: GivenInput[]) => Promise<number>} */
+let putPictures = async (given) => given.length;
+/**
+ * @param {() => Record<string, any>} wish what a request has of the pictures
+ * @param {typeof putPictures} put puts those into the form, in place of what is there; of how many it has no place for
+ */
+export function withPictures(wish, put) {
+  [picture, putPictures] = [wish, put];
+}
 export const onForm = (listener) => void listeners.push(listener);
 export const changed = () => {
   keepDraft();
@@ -60,21 +67,23 @@ function variations(many) {
 export const tooMany = (n) => (n > MOST ? t("many.most", { n: MOST, got: n }) : "");
 
 /**
- * The form as a video was asked for, to change it; its pictures have to be given again. Raises Refusal.
+ * The form as a video was asked for, with its pictures, to change it. Raises Refusal; Error: what it has no place for.
  * @param {Video} video
  */
 export async function remix(video) {
   const { id } = video;
-  const [{ path, body }, { data: models }] = await Promise.all([get(`v1/videos/${id}/request`), get("v1/models")]);
-  const { asked_tier: asked, tier: used, style: dress } = video.optimization;
-  const told = { model: video.model, quality_tier: asked || used, size: video.size, num_frames: video.num_frames, fps: video.fps, style: dress ?? "", speculative: Boolean(video.draft), ...body };
+  const [{ fields: asked, inputs, extends: before }, { data: models }] = await Promise.all([get(`v1/videos/${id}/request`), get("v1/models")]);
+  const { asked_tier: wished, tier: used, style: dress } = video.optimization;
+  const told = { model: video.model, quality_tier: wished || used, size: video.size, num_frames: video.num_frames, fps: video.fps, style: dress ?? "", speculative: Boolean(video.draft), ...asked };
   const { prompt, model, quality_tier: tier, size, num_frames: frames, fps, style, seed, speculative, negative_prompt: negative = "", ...others } = told;
   const usual = models.find((/** @type {Model} */ each) => each.id === model)?.default_fps;
   setAdvanced(fps === usual ? others : { ...others, fps });
   fill({ prompt, tier, style, model, size, seconds: String(Number((frames / fps).toFixed(3))), seed: String(seed), negative, speculative });
   $("prompt").scrollIntoView({ block: "center" });
   $("prompt").focus();
-  if (path.endsWith("/remix")) throw new Error(t("remix.pictures"));
+  const left = await putPictures(inputs.map((each, number) => ({ ...each, path: `v1/videos/${id}/inputs/${number}` })));
+  if (left) throw new Error(t("remix.left", { n: left }));
+  if (before) throw new Error(t("remix.goes.on"));
 }
 
 /** @param {Record<string, any>} values fields that are not named stay */

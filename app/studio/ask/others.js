@@ -9,7 +9,7 @@ import { picturePlace } from "./picture.js";
  * @param {{ shape: () => number, changed: () => void }} options as of `picturePlace`
  */
 export function otherPictures(place, { shape, changed }) {
-  /** @typedef {{ role: ModelInput, picture: ReturnType<typeof picturePlace>, box: any, more: any, wish: () => object }} Slot */
+  /** @typedef {{ role: ModelInput, picture: ReturnType<typeof picturePlace>, box: any, more: any, wish: () => object, set: (at: number | null, holds: number) => void }} Slot */
   /** @type {Map<string, Slot>} */
   const slots = new Map();
   /** @type {Slot[]} */
@@ -31,7 +31,8 @@ export function otherPictures(place, { shape, changed }) {
       picture.take(file(event));
     });
     const wish = () => ({ ...picture.given(), role: role.role, ...(role.takes_frame ? { frame: Number(frame.value) } : {}), ...(role.takes_strength && strength.value !== "1" ? { strength: Number(strength.value) } : {}) });
-    return { role, picture, box, more, wish };
+    const set = (at, holds) => ([frame.value, strength.value] = [String(at ?? role.frame_step), String(holds)]);
+    return { role, picture, box, more, wish, set };
   }
 
   const number = (id, more) => h("input", { id, type: "number", min: 0, onchange: () => changed(), ...more });
@@ -61,11 +62,19 @@ export function otherPictures(place, { shape, changed }) {
         }),
       );
       place.replaceChildren(...offered.map(({ box }) => box));
-      for (const each of offered) each.picture.enable(true, model.id);
+      const enabled = Promise.all(offered.map(({ picture }) => picture.enable(true, model.id)));
       arranged();
+      return enabled;
     },
     /** Puts a picture where there is none yet; whether there is such a place. @param {File} file */
     take: (file) => Boolean(offered.find(({ picture }) => !picture.filled())?.picture.take(file)),
+    clear: () => offered.forEach(({ picture }) => picture.clear()),
+    /** The next free place of a role, set to where the picture stands and how strongly it holds. @param {GivenInput} given */
+    place({ role, frame, strength }) {
+      const free = offered.find((each) => each.role.role === role && !each.picture.filled());
+      free?.set(frame, strength);
+      return free?.picture;
+    },
     reshape: () => offered.forEach(({ picture }) => picture.reshape()),
     ready: () => Promise.all(offered.map(({ picture }) => picture.ready())),
     /** What a request has of all pictures. @param {ReturnType<typeof picturePlace>} first */

@@ -168,15 +168,19 @@ export function picturePlace(box, { id, shape, changed, label = t("picture"), pl
     bar.hidden = true;
   }
 
-  function takeAway() {
+  function clear() {
     drop();
     leave();
     sent = null;
     keep();
     input.value = "";
     hint();
-    input.focus();
     changed();
+  }
+
+  function takeAway() {
+    clear();
+    input.focus();
   }
 
   input.addEventListener("change", () => input.files[0] && take(input.files[0]));
@@ -194,6 +198,8 @@ export function picturePlace(box, { id, shape, changed, label = t("picture"), pl
     given,
     wished,
     filled: () => picture !== null,
+    takes: () => takes,
+    clear,
     /** Settles once what is there is sent. Raises what was in the way. */
     ready: () => (takes ? sending : Promise.resolve()),
     /** Whether the model that is asked takes a picture. @param {boolean} does @param {string} name */
