@@ -48,6 +48,7 @@ from benchmarks import (
     packing,
     prediction,
     prepare,
+    redis_fsync,
     redis_outage,
     repeats,
     restore,
@@ -93,6 +94,7 @@ def main() -> None:
         "analysis": lambda options, console: analysis.run(options.quick, console),
         "cache_trace": _cache_trace,
         "similar": _similar,
+        "redis_fsync": _redis_fsync,
         "redis_outage": _redis_outage,
         "served_analysis": _served_analysis,
         "chaos": _chaos,
@@ -166,6 +168,11 @@ def _cache_trace(options: argparse.Namespace, console: Console) -> dict[str, Any
 def _similar(options: argparse.Namespace, console: Console) -> dict[str, Any]:
     requests, seeds, pairs = (200, 1, 6) if options.quick else (1000, 3, 64)
     return similar.measure(requests, seeds, pairs, console)
+
+
+def _redis_fsync(options: argparse.Namespace, console: Console) -> dict[str, Any]:
+    with _served() as service:
+        return asyncio.run(redis_fsync.measure(service, 2 if options.quick else 6, console))
 
 
 def _redis_outage(options: argparse.Namespace, console: Console) -> dict[str, Any]:
