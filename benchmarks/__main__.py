@@ -166,7 +166,7 @@ def _cache_trace(options: argparse.Namespace, console: Console) -> dict[str, Any
 
 
 def _similar(options: argparse.Namespace, console: Console) -> dict[str, Any]:
-    requests, seeds, pairs = (200, 1, 6) if options.quick else (1000, 3, 64)
+    requests, seeds, pairs = (200, 1, 6) if options.quick else (1000, 3, 192)
     return similar.measure(requests, seeds, pairs, console)
 
 

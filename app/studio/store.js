@@ -1,9 +1,7 @@
 // What is known of the videos: the stream's events and the server's answers come in, whoever shows one is told.
 
-import { call, get } from "./api.js";
-import { sleep } from "./dom.js";
+import { call, get, lasting } from "./api.js";
 
-const AGAIN_MS = 2000;
 /** @type {Map<string, Video>} */
 export const videos = new Map();
 /** @type {Map<string, { image: string, step: number, total_steps: number }>} */
@@ -38,15 +36,13 @@ export function drop(id) {
   if (video) tell("dropped", video);
 }
 
-/** The video as the server has it, as soon as it can say. @param {string} id */
+/** The video as the server has it, as soon as it can say; where it will not say, it stays as it is known. @param {string} id */
 export async function refresh(id) {
-  while (videos.has(id)) {
-    try {
-      return void learn(await get(`v1/videos/${id}`));
-    } catch (error) {
-      if (error.status === 404) return drop(id);
-      await sleep(AGAIN_MS);
-    }
+  try {
+    const video = await lasting(async () => (videos.has(id) ? get(`v1/videos/${id}`) : null));
+    if (video) learn(video);
+  } catch (error) {
+    if (error.status === 404) drop(id);
   }
 }
 

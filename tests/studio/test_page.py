@@ -96,6 +96,27 @@ async def test_the_page_goes_on_when_the_server_comes_back(told: int, studio: Op
         await expect(page.locator("#trouble")).to_be_empty()
 
 
+async def test_what_the_server_will_not_tell_is_not_asked_for_again(studio: Open) -> None:
+    async with studio(refused=True) as (page, server):
+        video = await ask(server, "a red ball")
+        await expect(card(page, video)).to_be_visible()
+        asked: list[str] = []
+
+        async def forbidden(route: Route) -> None:
+            asked.append(route.request.method)
+            await route.fulfill(status=403, json={"error": {"code": "insufficient_scope", "message": "No."}})
+
+        await page.route(f"**/v1/videos/{video}", forbidden)
+        await page.clock.install()
+        async with page.expect_response(lambda answer: answer.status == 403):
+            await server.house.complete(video)
+        for prompt in ("a blue box", "a green ring"):
+            await page.clock.run_for(10_000)
+            other = await ask(server, prompt)
+            await expect(card(page, other)).to_be_visible()
+        assert asked == ["GET"]
+
+
 async def test_a_key_is_asked_for_once_and_remembered(studio: Open) -> None:
     house = House(video=mp4(), api_keys={"one": "right"})
     async with studio(house, refused=True) as (page, server):
