@@ -62,7 +62,7 @@ def _exchanged(prompt: str, rng: Random) -> str:
 
 
 def changed(count: int, seed: int) -> list[Pair]:
-    """As above, but the second asks for another colour, shape, motion or ground: what a guard must refuse."""
+    """As above, but the second says another colour, shape, motion or ground: what a guard must refuse."""
     rng = Random(f"changed/{seed}")
     asks = draw_asks(60 * count, 0.0, rng, held_out=True)
     pairs: list[Pair] = []
@@ -71,6 +71,8 @@ def changed(count: int, seed: int) -> list[Pair]:
         if near is not None and len(pairs) < count:
             style = rng.random()
             texts = [describe(each[1], each[0], Random(style)) for each in (ask, near)]
+            if texts[0] == texts[1]:  # another ground, of which neither says anything
+                continue
             pairs.append((Question(texts[0], ask, sized=False), Question(texts[1], near, sized=False)))
     return pairs
 
