@@ -61,6 +61,7 @@ async def test_head_is_answered_wherever_get_is(house: House, client: httpx.Asyn
             "style_id": "cinematic",
             "character_id": "a",
             "lora": "film",
+            "number": 0,
             "upload_id": upload.headers["location"].rpartition("/")[2],
         }
         address = path.format(**named, key_id=key["id"])

@@ -169,8 +169,8 @@ async def test_the_page_asks_only_routes_that_exist(client: httpx.AsyncClient, s
     routes = (await client.get("/openapi.json")).json()["paths"]
     names = {"v1/storyboards": "{story_id}", "v1/uploads": "{upload_id}"}
     asked = {
-        path.replace("${id}", names.get(path.partition("/$")[0], "{video_id}"))
-        for path in re.findall(r'["`]((?:v1|api)/[^"`?$]*(?:\$\{id\}[^"`?$]*)?)', script)
+        path.replace("${id}", names.get(path.partition("/$")[0], "{video_id}")).replace("${number}", "{number}")
+        for path in re.findall(r'["`]((?:v1|api)/[^"`?$]*(?:\$\{(?:id|number)\}[^"`?$]*)*)', script)
     }
     assert asked
     assert {f"/{path}" for path in asked} <= set(routes)
