@@ -10,9 +10,9 @@ from playwright.async_api import Page, Route, expect
 from tests.api.house import MODEL
 from tests.api.served import ServedHouse
 from tests.api.test_uploads import noise
-from tests.studio.conftest import Open, holds
+from tests.studio.conftest import Open
 from tests.studio.test_control import a_house
-from tests.studio.test_installed import KEPT
+from tests.studio.test_installed import installed
 from tests.studio.test_keep import made
 from tests.studio.test_page import card
 from tests.studio.test_stories import asked, blank, cinema
@@ -32,8 +32,7 @@ async def gone(page: Page, server: ServedHouse) -> None:
 async def test_a_page_that_opened_without_a_server_reads_what_it_needs_when_there_is_one(studio: Open) -> None:
     async with studio(refused=True, service_workers="allow") as (page, server):
         video = await made(server, "a red ball")
-        await holds(page, f"{KEPT}.then((paths) => paths.includes('/') && paths.includes('/studio/studio.js'))")
-        await holds(page, "navigator.serviceWorker.controller !== null")
+        await installed(page)
         await server.stop()
         await page.reload()
         await expect(page.locator("#away")).to_contain_text("Trying again")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.studio.conftest import Open, holds
 from tests.studio.test_keep import made
@@ -13,6 +13,18 @@ from tests.studio.test_page import card
 pytestmark = pytest.mark.anyio
 KEYS = "caches.open('kinoray-page').then((kept) => kept.keys())"
 KEPT = f"{KEYS}.then((keys) => keys.map((key) => new URL(key.url).pathname))"
+
+
+OWN = (
+    "performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname)"
+    ".filter((path) => /^\\/studio\\/.*\\.(js|css)$/.test(path))"
+)
+
+
+async def installed(page: Page) -> None:
+    """Wait until all that the page needs is kept, and is what it is opened from where there is no server."""
+    await holds(page, f"{KEPT}.then((paths) => ['/', ...{OWN}].every((path) => paths.includes(path)))")
+    await holds(page, "navigator.serviceWorker.controller !== null")
 
 
 async def test_a_manifest_names_icons_that_there_are(studio: Open) -> None:
@@ -32,10 +44,7 @@ async def test_the_page_opens_without_a_network_and_says_so(studio: Open) -> Non
     async with studio(refused=True, service_workers="allow") as (page, server):
         video = await made(server, "a red ball")
         await expect(card(page, video)).to_be_visible()
-        own = "performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname)"
-        own += ".filter((path) => /^\\/studio\\/.*\\.(js|css)$/.test(path))"
-        await holds(page, f"{KEPT}.then((paths) => ['/', ...{own}].every((path) => paths.includes(path)))")
-        await holds(page, "navigator.serviceWorker.controller !== null")
+        await installed(page)
         paths = await page.evaluate(KEPT)
         assert all(path == "/" or path.startswith("/studio/") for path in paths)  # no answer of the API
         await server.stop()
